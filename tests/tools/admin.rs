@@ -355,10 +355,25 @@ fn our_server_answers_server_info_and_queue_info_and_the_original_refuses() {
                 assert!(done.text().starts_with(start), "{done:?}");
             } else {
                 assert_eq!((done.code, done.text().as_str()), (Some(5), ""));
-                assert!(done.stderr.contains("UNKNOWN_COMMAND"), "{}", done.stderr);
+                let why = "UNKNOWN_COMMAND Unknown server command json\n";
+                assert!(done.stderr.ends_with(why), "{}", done.stderr);
             }
         }
     });
+}
+
+#[test]
+fn the_reason_of_a_refusal_is_printed_in_words() {
+    let directory = scratch();
+    let port_file = directory.join("port");
+    let mut command = tool(GEARMAND, ["--listen=127.0.0.1", "--port=0", "--log-file=none"]);
+    command.arg("--admin-commands=none").arg("--port-file").arg(&port_file);
+    let _server = Running::start(command);
+    let port = wait_for("the server", || std::fs::read_to_string(&port_file).ok());
+    let done = run(tool(GEARADMIN, ["-p", port.trim(), "--status"]), b"");
+    assert_eq!(done.code, Some(5));
+    let why = "refused --status: PERMISSION_DENIED This address takes no text commands\n";
+    assert!(done.stderr.ends_with(why), "{}", done.stderr);
 }
 
 #[test]

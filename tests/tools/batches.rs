@@ -279,6 +279,29 @@ fn lines_that_control_c_leaves_out_are_in_the_job_log() {
 }
 
 #[test]
+fn a_retry_says_that_only_jobs_of_other_functions_failed() {
+    let server = Server::start(GEARMAND);
+    let log = scratch().join("log");
+    let header = "line\tfunction\toutcome\thandle\tstart\tseconds\tinput";
+    fs::write(&log, format!("{header}\n#4\tf\tone\n")).expect("written");
+    for (functions, named) in [
+        (&["-f", "g"][..], "not of function g"),
+        (&["-f", "g", "-f", "h"], "not of functions g, h"),
+    ] {
+        let again = [&["--retry-failed", text(&log)], functions].concat();
+        let done = run(gearman(&server, &again), b"");
+        let message = format!(
+            "gearman: nothing to submit: the jobs in '{}' that failed or did not end are {named}\n",
+            text(&log)
+        );
+        assert_eq!((done.code, done.text(), done.stderr), (Some(0), String::new(), message));
+    }
+    // Where nothing failed, nothing is said.
+    fs::write(&log, format!("{header}\n")).expect("written");
+    run(gearman(&server, &["--retry-failed", text(&log), "-f", "g"]), b"").printed("");
+}
+
+#[test]
 fn a_signal_leaves_out_jobs_that_stay_in_the_log() {
     let server = Server::start(GEARMAND);
     let log = scratch().join("log");

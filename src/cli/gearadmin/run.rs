@@ -15,6 +15,7 @@ use crate::gearadmin::options::{GearadminOptions, GivenOperation};
 use crate::gearadmin::show::{Answered, View};
 use crate::gearadmin::watch::{self, Round};
 use crate::tools::Exit;
+use crate::tools::refusal::refusal_text;
 use crate::tools::usage;
 
 /// Runs every operation, until the connection is lost. Returns the exit code for the first
@@ -93,7 +94,7 @@ fn answer(
     match ask(admin, given, view) {
         Ok((reply, shown)) => {
             let why = match &reply {
-                Reply::Refused(why) => Some(String::from_utf8_lossy(why)),
+                Reply::Refused(why) => Some(refusal_text(why)),
                 Reply::Done(_) | Reply::List(_) => None,
             };
             let name = given.operation.name;

@@ -1,5 +1,5 @@
 //! What both command-line tools share: server addresses, exit codes, messages about a
-//! wrong command line, generated files, and bytes in JSON.
+//! wrong command line, refusals of a server, generated files, and bytes in JSON.
 //!
 //! Must not: hold what only one of them needs, or speak the protocol.
 
@@ -7,6 +7,7 @@ pub(crate) mod environment;
 pub(crate) mod exit;
 pub(crate) mod generated;
 pub(crate) mod json;
+pub(crate) mod refusal;
 pub(crate) mod servers;
 pub(crate) mod signals;
 pub(crate) mod timeout;

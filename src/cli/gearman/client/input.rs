@@ -7,9 +7,11 @@ use std::ffi::OsString;
 use std::io::{self, Read, Stdin};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use super::joblog::RetriedLog;
-use super::retry;
+use super::retry::{self, RetriedJobs};
+use crate::gearman::notify;
 use crate::gearman::options::{Division, GearmanOptions};
 use crate::tools::usage::failed_to;
 
@@ -170,8 +172,11 @@ impl Input {
 impl InputSource {
     fn open(options: &GearmanOptions) -> io::Result<InputSource> {
         let complete = |all: Vec<OsString>| InputSource::Complete(all.into_iter());
-        if let Some(log) = &options.retry_failed {
-            let (items, log) = retry::read(log, &options.functions)?;
+        if let Some(path) = &options.retry_failed {
+            let RetriedJobs { items, has_others, log } = retry::read(path, &options.functions)?;
+            if items.is_empty() && has_others {
+                notify(&only_others_failed(path, &options.functions));
+            }
             return Ok(InputSource::Retried(items.into_iter(), log));
         }
         if options.no_input {
@@ -191,6 +196,17 @@ impl InputSource {
             }
         }
     }
+}
+
+/// The message about a log with failed jobs, none of which is of the functions of `-f`.
+fn only_others_failed(path: &Path, functions: &[OsString]) -> String {
+    let names: Vec<_> = functions.iter().map(|name| name.to_string_lossy()).collect();
+    let noun = if names.len() == 1 { "function" } else { "functions" };
+    format!(
+        "nothing to submit: the jobs in '{}' that failed or did not end are not of {noun} {}",
+        path.display(),
+        names.join(", ")
+    )
 }
 
 fn unreadable(error: io::Error) -> io::Error {

@@ -18,18 +18,25 @@ use crate::tools::usage::failed_to;
 /// The largest log that is read, in bytes: it is in memory as a whole.
 const RETRIED_LOG_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
+/// What a log has to submit again.
+#[derive(Debug)]
+pub(crate) struct RetriedJobs {
+    /// The jobs whose last row has no good outcome and those without a row, by their lines. If
+    /// functions are given, only their jobs count.
+    pub(crate) items: Vec<InputItem>,
+    /// Whether there are such jobs of other functions.
+    pub(crate) has_others: bool,
+    pub(crate) log: RetriedLog,
+}
+
 /// A job is known by its line and its function.
 type JobName = (u64, Vec<u8>);
 
-/// Reads a log. Returns the jobs whose last row has no good outcome and those without a row,
-/// by their lines, and the log itself. If functions are given, only their jobs count.
+/// Reads a log.
 ///
 /// # Errors
 /// The file with the option, and what is wrong.
-pub(crate) fn read(
-    path: &Path,
-    functions: &[OsString],
-) -> io::Result<(Vec<InputItem>, RetriedLog)> {
+pub(crate) fn read(path: &Path, functions: &[OsString]) -> io::Result<RetriedJobs> {
     let named =
         |error| failed_to(&format!("read '{}' for '--retry-failed <FILE>'", path.display()), error);
     // A last line without newline was cut off by a crash: the note before it counts.
@@ -40,11 +47,14 @@ pub(crate) fn read(
     let is_wanted = |function: &[u8]| {
         functions.is_empty() || functions.iter().any(|name| name.as_bytes() == function)
     };
+    let count = jobs.len();
     let wanted = jobs.into_iter().filter(|((_, function), _)| is_wanted(function));
-    let items = wanted
+    let items: Vec<InputItem> = wanted
         .map(|((line, function), data)| InputItem { line, data, function: Some(function) })
         .collect();
-    Ok((items, RetriedLog { file: FileId::from(&found), whole_bytes: whole.len() as u64 }))
+    let has_others = items.len() < count;
+    let log = RetriedLog { file: FileId::from(&found), whole_bytes: whole.len() as u64 };
+    Ok(RetriedJobs { items, has_others, log })
 }
 
 /// The jobs of a log's whole lines that failed or did not end, with their data.

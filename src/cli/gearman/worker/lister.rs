@@ -19,6 +19,7 @@ use gearman_protocol::admin::{Reply, Request};
 use gearman_protocol::pattern::Pattern;
 
 use crate::gearman::options::GearmanOptions;
+use crate::tools::refusal::refusal_text;
 use crate::tools::servers::ServerAddress;
 use crate::tools::tls::TlsArguments;
 use crate::tools::waiting::jittered;
@@ -142,7 +143,7 @@ fn list(server: &ServerAddress, settings: &Settings) -> Result<Vec<Vec<u8>>, Str
         admin.map_err(|error| error.message().map_or_else(unknown, ToOwned::to_owned))?;
     admin.link.settings = settings.clone();
     match admin.ask(&Request::status()) {
-        Ok(Reply::Refused(why)) => Err(String::from_utf8_lossy(&why).into_owned()),
+        Ok(Reply::Refused(why)) => Err(refusal_text(&why)),
         Ok(reply) => Ok(reply.rows().filter_map(|row| name_of(&row)).collect()),
         Err(code) => {
             let why = admin.link.conns[0].last_failure();
