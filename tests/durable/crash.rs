@@ -11,6 +11,8 @@ use crate::server::{Directory, Gearmand, Start};
 
 /// Rounds of the short run.
 const ROUNDS: u32 = 10;
+/// Runs of a store that is not safe, of which one must lose a job.
+const UNSAFE_RUNS_MAX: u32 = 10;
 /// Time after which what is not worked off is lost: more than the longest delay of a job.
 pub(crate) const DRAINED_AFTER: Duration = Duration::from_secs(5);
 
@@ -79,6 +81,15 @@ pub(crate) fn work_off(load: &Load, server: &Gearmand) {
 pub(crate) fn assert_kept(broken: &[String]) {
     let some: Vec<_> = broken.iter().take(20).collect();
     assert!(broken.is_empty(), "{} broken rules: {some:#?}", broken.len());
+}
+
+/// Asserts that a store that is not safe loses a job: so the tests that find no loss would notice
+/// one. `run` returns the rules that its run, of this number, has broken. Chance may spare every job of
+/// some runs.
+#[track_caller]
+pub(crate) fn assert_losses_are_found(run: impl FnMut(u32) -> Vec<String>) {
+    let is_lost = |rules: Vec<String>| rules.iter().any(|rule| rule.ends_with("is lost"));
+    assert!((0..UNSAFE_RUNS_MAX).map(run).any(is_lost), "no job was lost");
 }
 
 #[test]
