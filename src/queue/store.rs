@@ -25,7 +25,10 @@ pub enum IfMissing {
 
 impl IfMissing {
     /// Refuses what is missing, unless it may be made. `what` names it.
-    pub(crate) fn check(self, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// "there is no", and the name.
+    pub fn check(self, what: impl FnOnce() -> String) -> Result<(), StoreError> {
         match self {
             IfMissing::Create => Ok(()),
             IfMissing::Refuse => Err(StoreError::NotCommitted(format!("there is no {}", what()))),
