@@ -279,7 +279,8 @@ impl Jobs {
                 None => self.by_unique.insert(identity.0, id),
             }
         } else {
-            self.add_to_join_index(id);
+            let tag = self.joining_tag(new.function, identity);
+            self.by_function_and_unique.insert(tag, id);
         }
         id
     }
@@ -329,7 +330,7 @@ impl Jobs {
     pub(super) fn remove(&mut self, id: Id<Job>) -> Job {
         let job = &self.slab[id];
         let (newer, older) = job.same_unique;
-        let identity = self.identity_of(id).filter(|_| is_identifier(job.unique()));
+        let identity = is_identifier(job.unique()).then(|| self.identity_of(id)).flatten();
         match (identity, newer, older) {
             (Some(identity), None, None) => self.by_unique.remove(identity.0, id),
             (Some(identity), None, Some(older)) => {
