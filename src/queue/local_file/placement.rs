@@ -19,10 +19,10 @@ pub(crate) enum Placement {
 
 impl Placement {
     /// What became of a file, by what its path names now.
-    pub(crate) fn of(opened: FileId, found: Option<FileId>) -> Placement {
+    pub(crate) fn of(opened: Option<FileId>, found: Option<FileId>) -> Placement {
         match found {
             None => Placement::Removed,
-            Some(found) if found == opened => Placement::Kept,
+            Some(_) if found == opened => Placement::Kept,
             Some(_) => Placement::Replaced,
         }
     }

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::schema::columns;
 use super::{examined_failure, failure};
 use crate::local_file::{FileLock, beside, create_private, remove, resolved, sync_directory};
-use crate::store::StoreError;
+use crate::store::{IfMissing, StoreError};
 
 /// What an examination found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn check(file: &Path, table: &str) -> Result<CheckReport, StoreError> {
         outcome => outcome?,
     }
     if damage.is_empty() && columns(&connection, table)?.is_empty() {
-        return Err(StoreError::NotCommitted(format!("there is no table {table}")));
+        IfMissing::Refuse.check(|| format!("table {table}"))?;
     }
     Ok(CheckReport { damage })
 }

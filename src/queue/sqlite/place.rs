@@ -37,11 +37,7 @@ impl OpenedFile {
     /// Looks again, and takes note of the size.
     fn check(&mut self) -> Placement {
         let now = FoundFile::at(&self.path).ok();
-        let placement = match self.found {
-            Some(opened) => Placement::of(opened.id, now.map(|now| now.id)),
-            None if now.is_none() => Placement::Removed,
-            None => Placement::Replaced,
-        };
+        let placement = Placement::of(self.found.map(|found| found.id), now.map(|now| now.id));
         if placement == Placement::Kept {
             self.found = now;
         }

@@ -105,7 +105,7 @@ impl TokyoFile {
 
     /// What became of the file.
     pub(super) fn placement(&self) -> Placement {
-        Placement::of(self.id, FileId::of(&self.path).ok())
+        Placement::of(Some(self.id), FileId::of(&self.path).ok())
     }
 
     /// Notes how large a record is.
