@@ -4,9 +4,7 @@
 //! Must not: refuse options, or write to the log.
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, CommandFactory};
-
-use super::ServerOptions;
+use clap::{Arg, ArgMatches, Command};
 
 /// Options of a part of the server that is off unless another option turns it on.
 struct OptionGroup {
@@ -34,8 +32,7 @@ const GROUPS: [OptionGroup; 2] = [
 
 /// One warning for each group with options that have no effect. `given` has the options of the
 /// command line and of the configuration file; defaults and the environment do not count.
-pub(super) fn warnings(given: &ArgMatches) -> Vec<String> {
-    let command = ServerOptions::command();
+pub(super) fn warnings(command: &Command, given: &ArgMatches) -> Vec<String> {
     let is_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
     let warning = |group: &OptionGroup| {
         if group.enabled_by.iter().any(|id| is_given(id)) {
@@ -63,10 +60,13 @@ pub(super) fn warnings(given: &ArgMatches) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::ServerOptions;
+    use clap::CommandFactory;
 
     fn warnings_of(line: &str) -> Vec<String> {
-        let given = ServerOptions::command().try_get_matches_from(line.split(' '));
-        warnings(&given.expect("parses"))
+        let mut command = ServerOptions::command();
+        let given = command.try_get_matches_from_mut(line.split(' ')).expect("parses");
+        warnings(&command, &given)
     }
 
     #[test]

@@ -98,9 +98,10 @@ impl ServerOptions {
             let more = config_file::arguments(&text, path, &given)?;
             all.splice(1..1, more.into_iter().map(OsString::from));
         }
-        let given = ServerOptions::command().try_get_matches_from(all)?;
+        let mut command = ServerOptions::command();
+        let given = command.try_get_matches_from_mut(all)?;
         let mut options = ServerOptions::from_arg_matches(&given)?;
-        options.warnings = ineffective::warnings(&given);
+        options.warnings = ineffective::warnings(&command, &given);
         options.take_port(port)?;
         options.check()?;
         Ok(options)
