@@ -15,6 +15,8 @@ mod client;
 #[cfg(all(test, feature = "defects"))]
 mod defects;
 mod network;
+#[cfg(test)]
+mod processors;
 pub mod scenario;
 mod script;
 mod secure;

@@ -8,12 +8,11 @@
 //! GEARMAN_CLUSTER_SECONDS=3600 cargo test --release -p gearman-cluster cluster -- --nocapture
 //! ```
 
-use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::processors::on_all_processors;
 use crate::script::Script;
 use crate::{Summary, replay, simulate};
 
@@ -51,13 +50,7 @@ fn run_all(seeds: Range<u64>, sum: &mut Summary) {
             run(seed, &mut own);
         }
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        for thread in threads {
-            add(&thread.join().expect("a seed has failed"), sum);
-        }
-    });
+    on_all_processors(work).iter().for_each(|own| add(own, sum));
 }
 
 #[test]
